@@ -1,0 +1,1 @@
+"""The command language: one table, read by the magics, the command line, completion and help."""

@@ -1,0 +1,1 @@
+"""Networks: bridges, links, address translation, forwarding and names; netlink is spoken here alone."""
