@@ -100,9 +100,12 @@ def _raw_mode(wanted: bool) -> Iterator[None]:
 @contextmanager
 def _handlers(wanted: dict[int, Callable[[int, FrameType | None], None]]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    # a supervisor may have started us with these blocked: they would never come
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): skip where the host lacks one of them")
-    # a shell starts what it puts into the background with interrupts ignored, and all that we start would be
+    # Whoever starts the run hands on what it ignores and blocks, and all that we start would have it too:
+    # a shell's background jobs ignore interrupts, a supervisor may block them.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

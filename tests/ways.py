@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.running import running
 from tests.stores import Store
 
 # As whoever runs the tests; as root of a user namespace with one id, as a pod gives; as root that may
@@ -36,7 +37,7 @@ def going(way: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield way
         return
     # `cat` says by its answer that it is there, and ends with its input
-    with subprocess.Popen([*way, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with running([*way, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None
         holder.stdin.write(b"there\n")

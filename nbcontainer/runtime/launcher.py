@@ -31,6 +31,7 @@ def main(home: str, run: str, paths: list[str]) -> None:
     # a shell's background jobs ignore SIGINT and SIGQUIT, and whoever is ignored stays so for ever
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     note = ""
     if rootless.is_root():
         syscalls.unshare(syscalls.CLONE_NEWNS)

@@ -14,6 +14,7 @@ import termios
 import pytest
 
 from tests.needs import needs
+from tests.running import running
 from tests.system.aftermath import foreman_of
 
 pytestmark = needs("userns")
@@ -123,16 +124,26 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(fresh_store):
     os.unlink(version)
 
 
-def test_an_interrupt_reaches_the_program(store):
+@pytest.mark.parametrize(
+    "inherited",
+    [
+        "pass",
+        "signal.signal(2, signal.SIG_IGN)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {2, 15})",
+    ],
+    ids=["as usual", "ignored", "blocked"],
+)
+def test_an_interrupt_reaches_the_program(store, inherited):
+    begin = f"import os, signal, sys; {inherited}; os.execv(sys.executable, sys.argv)"
     script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.05; done"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nbcontainer", "run", "--rm", "toolbox", "sh", "-c", script],
+    with running(
+        [sys.executable, "-c", begin, "-m", "nbcontainer", "run", "--rm", "toolbox", "sh", "-c", script],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=store.environment, start_new_session=True,
-    )  # fmt: skip
-    with process:
+    ) as process:  # fmt: skip
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == b"caught\n"
+        said, _ = process.communicate(timeout=30)
+    assert said == b"caught\n"
     assert process.returncode == 5
 
 

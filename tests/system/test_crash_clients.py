@@ -23,6 +23,7 @@ from nbcontainer.store.containers import Containers
 from nbcontainer.store.images import Images
 from tests.hostwatch import tied_pids
 from tests.needs import needs
+from tests.running import running
 from tests.stores import Store
 from tests.system.actor import Actor
 from tests.system.aftermath import (
@@ -265,7 +266,7 @@ def test_a_first_run_killed_at_any_moment_is_followed_by_one_that_works(
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     for _ in range(scaled(5, 60)):
         store.quit()
-        with subprocess.Popen(command, env=store.environment, **quiet) as process:
+        with running(command, env=store.environment, **quiet) as process:
             time.sleep(chance.uniform(0.05, 0.4))
             if victim == "client":
                 process.kill()

@@ -21,6 +21,7 @@ from nbcontainer.runtime.networks import store_key
 from nbcontainer.store.files import read_json
 from nbcontainer.store.layout import STORE_VERSION
 from tests.needs import needs
+from tests.running import running
 from tests.stores import Store
 from tests.system.aftermath import (
     Aftermath,
@@ -172,7 +173,7 @@ def test_a_pid_that_is_used_again_after_a_crash_is_nobodys_to_kill(
     await_end(found.shim_pid)
     await_end(found.pid)
     # as it were if the program's number, and its shim's, had come to mean somebody else's process
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    with running([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         path = store.layout.container(name, "state.json")
         record = read_json(path)
         space = found.sandbox.split(".")[2]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import needs
+from tests.running import running
 from tests.source import ROOT
 from tests.stores import Store
 from tests.ways import NO_ADMIN, ONE_ID, PLAIN, Cli, going
@@ -304,7 +305,7 @@ def test_a_pod_with_pids_of_its_own_is_left_alone_by_its_neighbours(fresh_store:
             " e.host.runtime.quit()'"
         )
         way = (*ONE_ID, "--pid", "--fork", "--mount-proc", "--mount")
-        with subprocess.Popen(
+        with running(
             [*way, "sh", "-c", script], env=other.environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as pod:  # fmt: skip

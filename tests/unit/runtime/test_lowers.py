@@ -1,5 +1,4 @@
 import os
-import subprocess
 
 import pytest
 
@@ -7,6 +6,7 @@ from nbcontainer.linux import namespaces
 from nbcontainer.runtime import lowers
 from nbcontainer.runtime.lowers import Lowers
 from tests.needs import needs
+from tests.running import running
 
 pytestmark = needs("root", "idmap")
 BASE = 400_000
@@ -15,7 +15,7 @@ BASE = 400_000
 @pytest.fixture
 def user_fd():
     """A user namespace in which 0 is BASE outside."""
-    with subprocess.Popen(["unshare", "-U", "sh", "-c", "echo; read x"], stdin=-1, stdout=-1) as it:
+    with running(["unshare", "-U", "sh", "-c", "echo; read x"], stdin=-1, stdout=-1) as it:
         it.stdout.readline()
         ids = ((0, BASE, 65536),)
         namespaces.write_maps(it.pid, ids, ids)

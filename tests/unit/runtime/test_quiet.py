@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from nbcontainer.runtime import quiet, wire
+from tests.running import running
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def ends():
 
 @pytest.fixture
 def program():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with running([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield process
         process.kill()
 

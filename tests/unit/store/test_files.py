@@ -19,6 +19,7 @@ from nbcontainer.store.files import (
     read_json,
     write_atomic,
 )
+from tests.running import running
 
 
 def test_write_atomic_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_lock_goes_with_a_killed_holder(tmp_path: Path) -> None:
         "from nbcontainer.store.files import Lock\n"
         f"lock = Lock({path!r}); lock.acquire(); print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+    with running([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         assert is_held(path)
