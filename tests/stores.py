@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbcontainer.engine import Engine
+from nbcontainer.errors import ContainerNotFound
 from nbcontainer.runtime.client import Runtime
 from nbcontainer.settings import Settings
 from nbcontainer.store.blobs import Blobs
@@ -107,9 +109,10 @@ class Store:
 
     def clear(self, engine: Engine) -> None:
         """Remove every container, volume and network, and each image that is not built in."""
-        containers = engine.ps(all=True).ids
-        if containers:
-            engine.rm(*containers, force=True, volumes=True)
+        for container in engine.ps(all=True).ids:
+            # one that ran with --rm may go by itself meanwhile
+            with contextlib.suppress(ContainerNotFound):
+                engine.rm(container, force=True, volumes=True)
         for image in self.images.list():
             if not image.is_builtin:
                 engine.rmi(image.id, force=True)

@@ -14,7 +14,8 @@ from tests.needs import browser_path, check
 from tests.stores import Store
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while playwright is there, whatever asks asyncio finds its loop running.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     check("browser")
     from playwright.sync_api import sync_playwright
@@ -25,7 +26,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def jupyter(browser: Any, stores_folder: str) -> Iterator[Jupyter]:
     with tempfile.TemporaryDirectory(dir=stores_folder, ignore_cleanup_errors=True) as folder:
         store = Store.make(f"{folder}/b")
