@@ -22,6 +22,7 @@ from ..spec.lifecycle import State, Status, require
 from ..spec.runtime import RuntimeConfig
 from ..spec.signals import signal_number
 from ..store.files import Lock
+from ..values import replace
 from . import create as creating
 from . import joined, networking
 from .host import Host
@@ -200,10 +201,10 @@ def kill(host: Host, name: str, signal: str | int) -> None:
         state.status,
         f"cannot kill container: {name}: container {container_id} is not running",
     )
-    host.runtime.ask(state.sandbox, wire.Signal(number))
+    started_ns = host.runtime.ask(state.sandbox, wire.Signal(number))
     if number == _KILL and host.containers.config(container_id).restart.name == "no":
         # as in Docker it has ended when the command returns
-        _wait(host, container_id, state)
+        _wait(host, container_id, replace(state, started_ns=started_ns))
 
 
 def pause(host: Host, name: str, on: bool) -> None:
@@ -230,7 +231,7 @@ def _wait(host: Host, container_id: str, state: State) -> int:
     if not state.status.is_alive:
         return state.exit_code
     try:
-        exited = host.runtime.ask(state.sandbox, wire.Wait())
+        exited = host.runtime.ask(state.sandbox, wire.Wait(state.started_ns))
     except HelperGone:
         state = host.state_or_gone(container_id)
         # its shim was killed, and a container that is to be removed at its end has gone with it

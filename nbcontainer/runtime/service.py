@@ -35,6 +35,8 @@ class Service:
         self._too_late: list[socket.socket] = []
         self._sessions = 0
         self._exited: wire.Exited | None = None
+        # the last run that ended by a restart, by its start, and how it ended
+        self._restarted = (0, wire.Exited(0))
         self._answers: dict[type, Callable[[Any, socket.socket, tuple[int, ...]], None]] = {
             wire.Signal: self._signal,
             wire.Stop: self._stop,
@@ -136,7 +138,7 @@ class Service:
         else:
             self._shim.signal(message.number)
         self._shim.publish("kill", signal=str(message.number))
-        self._reply(connection, wire.Done())
+        self._reply(connection, wire.Done(self._shim.state.started_ns))
 
     def _stop(self, message: wire.Stop, connection: socket.socket, extra: tuple[int, ...]) -> None:
         if self._exited is not None:
@@ -153,6 +155,9 @@ class Service:
     def _wait(self, message: wire.Wait, connection: socket.socket, extra: tuple[int, ...]) -> None:
         if self._exited is not None:
             self._reply(connection, self._exited)
+            return
+        if 0 < message.started_ns <= self._restarted[0]:
+            self._reply(connection, self._restarted[1])
             return
         self._waiting.append(connection)
         self._watch_for_leaving(connection)
@@ -278,7 +283,8 @@ class Service:
             self._reply(connection, wire.Done())
 
     def answer_waiting(self, exited: wire.Exited) -> None:
-        """Answer who waits for an end of the program."""
+        """Answer who waits for an end of the program, also who asks later for the run that ended."""
+        self._restarted = (self._shim.state.started_ns, exited)
         for connection in list(self._waiting):
             self._reply(connection, exited)
 

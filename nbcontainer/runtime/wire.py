@@ -105,7 +105,12 @@ class Pause:
 
 @value
 class Wait:
-    """Answer when the container has exited."""
+    """Answer when the container has exited.
+
+    `started_ns`: the run that is meant, by its start; a restart may have begun another one since.  0: any.
+    """
+
+    started_ns: int = 0
 
 
 @value

@@ -26,6 +26,7 @@ from nbcontainer.errors import (
     NotExecutable,
     WrongStatus,
 )
+from nbcontainer.runtime import wire
 from tests.needs import needs
 from tests.stores import Store
 
@@ -706,3 +707,12 @@ def test_who_waits_for_an_end_hears_of_a_restart(engine: Engine) -> None:
         engine.restart("again")
     assert codes == [137]
     engine.rm("again", force=True)
+
+
+def test_who_asks_for_the_end_of_a_run_after_a_restart_is_told_of_that_run(engine: Any) -> None:
+    made = engine.run("toolbox", ["sleep", "600"], detach=True, stop_signal="KILL")
+    state = engine.host.state(made.id)
+    engine.restart(made.id)
+    told = engine.host.runtime.ask(state.sandbox, wire.Wait(state.started_ns))
+    assert told == wire.Exited(137)
+    assert engine.host.state(made.id).status.is_alive
