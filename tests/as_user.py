@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         print("tests.as_user makes a user, so it must be run by root", file=sys.stderr)
         return 2
+    # who ends the run early gets rid of the user, too
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     # two runs at once do not meet
     name = f"nbc-{options.ids}-{os.getpid()}"
     make_user(name, options.ids)
