@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..errors import EngineError
 from ..linux import process
@@ -67,6 +67,8 @@ def _run(layout: Layout, job: wire.Job, descriptors: tuple[int, ...]) -> None:
         # from here on who asked may leave as soon as it has its answer
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         wire.answer(reply, wire.Done(value))
+        reply.close()
+        _go_on(layout, job.function, value)
     except OSError as error:
         _answer(reply, refused(error, job.function.replace("_", " ")))
         _clear(layout)
@@ -74,6 +76,17 @@ def _run(layout: Layout, job: wire.Job, descriptors: tuple[int, ...]) -> None:
         _answer(reply, error)
         _clear(layout)
     sys.stderr.flush()
+
+
+def _go_on(layout: Layout, function: str, value: Any) -> None:
+    from ..store import jobs
+
+    afterwards = jobs.AFTERWARDS.get(function)
+    if afterwards is not None:
+        try:
+            afterwards(layout, value)
+        except OSError:
+            pass  # nobody waits to hear of it
 
 
 def _clear(layout: Layout) -> None:

@@ -28,7 +28,7 @@ from .snapshots import Snapshot, snapshotter
 from .tree import open_directory
 from .tree import remove_tree as remove_files
 from .unpack_options import UnpackOptions
-from .unpacking import unpack_layer
+from .unpacking import settle_layer, unpack_layer
 
 
 def remove_tree(layout: Layout, fds: list[int], *, names: list[str]) -> dict[str, Any]:
@@ -253,3 +253,5 @@ JOBS: dict[str, Callable[..., Any]] = {
         *(container_stat, container_in, container_out, host_in, host_out, explore),
     )
 }
+# what is left to do, with what the job returned, when who asked has the answer; the store is right without it
+AFTERWARDS: dict[str, Callable[[Layout, Any], None]] = {"unpack_layer": settle_layer}

@@ -8,7 +8,7 @@
 <home>/oci-layout
 <home>/blobs/sha256/<hex>
 <home>/incoming/                   blobs on their way in, which survive their fetcher; and locks
-<home>/layers/<chain id hex>/fs/   the files; beside it layer.json once it is complete
+<home>/layers/<chain id hex>/fs/   the files; beside it layer.json, and `unsynced` until the disk has all
 <home>/init-layer/                 mount points that every container has; its topmost lower
 <home>/containers/<id>/            config.json plan.json state.json log.jsonl lock upper/ work/ …
 <home>/names/<name>                symbolic link to the container's id

@@ -15,9 +15,13 @@ import stat
 from typing import Protocol
 
 from ..errors import NotFound, StateUnreadable
+from ..linux import process
 from ..values import value
 from .files import no_space, read_json
 from .layout import Layout
+
+# in a layer that is not on the disk yet: a link whose target is the boot it was unpacked in
+UNSYNCED = "unsynced"
 
 
 @value
@@ -61,12 +65,21 @@ def layer_files(layout: Layout, chain_id: str) -> str:
 
 
 def is_unpacked(layout: Layout, chain_id: str, backend: str) -> bool:
-    """Tell whether a layer is there, complete and in the form that this backend needs."""
+    """Tell whether a layer is there, complete and in the form that this backend needs.
+
+    One that the machine went down on before it was on the disk is none: it is unpacked anew.
+    """
+    place = layout.layer(chain_id)
     try:
-        found = read_json(f"{layout.layer(chain_id)}/layer.json")
+        found = read_json(f"{place}/layer.json")
     except (FileNotFoundError, NotADirectoryError, StateUnreadable):
         return False
-    return isinstance(found, dict) and found.get("backend") == backend
+    if not isinstance(found, dict) or found.get("backend") != backend:
+        return False
+    try:
+        return os.readlink(f"{place}/{UNSYNCED}") == process.boot_id()
+    except FileNotFoundError:
+        return True
 
 
 class Overlay:

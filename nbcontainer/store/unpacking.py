@@ -21,7 +21,7 @@ from .copying import copy_tree, merge
 from .files import dump_json, no_space, write_atomic
 from .layers import unpack
 from .layout import Layout
-from .snapshots import is_unpacked, layer_files
+from .snapshots import UNSYNCED, is_unpacked, layer_files
 from .streams import Uncompressed
 from .tree import open_directory
 from .tree import remove_tree as remove_files
@@ -48,12 +48,11 @@ def unpack_layer(
     id_mode: str = "root",
     id_count: int = 65536,
     limits: dict[str, int] | None = None,
-    sync: bool = True,
 ) -> dict[str, Any]:
     """Unpack the blob `digest` as the layer `chain_id` on top of `below` (chain ids, lowest first).
 
-    Idempotent; unpacked beside and renamed into place.  `limits` are fields of UnpackOptions.  Without `sync`
-    a power cut may leave a damaged layer.
+    Idempotent; unpacked beside and renamed into place.  `limits` are fields of UnpackOptions.  A power cut
+    costs the layer, which is unpacked anew then, until `settle_layer` was called.
 
     With two descriptors the layer comes as a plain tar through the first one, and who sends it says by
     the second when the layers below are there (they are needed late, if at all) and when it has found
@@ -87,12 +86,27 @@ def unpack_layer(
             if backend != "overlay":
                 below_fds = lowers()
                 _join(layout, staging, below_fds[0] if below_fds else -1, done.whiteouts > 0)
-            _finish(layout, staging, chain_id, backend, diff_id, done, sync)
+            _finish(layout, staging, chain_id, backend, diff_id, done)
         finally:
             remove_files(tmp, staging)
             os.close(tmp)
             lowers.close()
     return {"chain_id": chain_id, "was_there": False, **done.counts()}
+
+
+def settle_layer(layout: Layout, done: dict[str, Any]) -> None:
+    """See that what `unpack_layer` made survives a power cut: call it with what that returned.
+
+    It may take seconds: all that anybody wrote to the filesystem of the store goes to the disk.
+    """
+    if done["was_there"]:
+        return
+    fd = open_directory(layout.layer(done["chain_id"]))
+    try:
+        syscalls.syncfs(fd)
+        os.unlink(UNSYNCED, dir_fd=fd)
+    finally:
+        os.close(fd)
 
 
 def _unpack(
@@ -219,17 +233,11 @@ def _finish(
     backend: str,
     diff_id: str,
     done: Unpacked,
-    sync: bool,
 ) -> None:
     made = f"{layout.tmp}/{staging}"
     about = {"backend": backend, "diff_id": diff_id, "size_bytes": done.size_bytes}
     write_atomic(f"{made}/layer.json", dump_json(about))
-    if sync:
-        fd = open_directory(layout.layers)
-        try:
-            syscalls.syncfs(fd)
-        finally:
-            os.close(fd)
+    os.symlink(process.boot_id(), f"{made}/{UNSYNCED}")
     place = layout.layer(chain_id)
     for attempt in (1, 2):
         try:

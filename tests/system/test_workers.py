@@ -98,3 +98,27 @@ def test_the_waiting_worker_goes_with_the_zygote(fresh_engine: Engine, fresh_sto
     assert children
     fresh_store.quit()
     await_that(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+
+
+def test_a_layer_goes_to_the_disk_after_the_answer(fresh_engine: Engine) -> None:
+    engine = fresh_engine
+    engine.run("toolbox", ["true"], rm=True)
+    layers = Path(engine.host.layout.layers)
+    assert os.listdir(layers)
+    await_that(lambda: not [*layers.glob("*/unsynced")], 60)
+
+
+def test_a_container_is_started_over_a_layer_that_a_power_cut_damaged(fresh_store: Store) -> None:
+    engine = fresh_store.engine()
+    engine.run("toolbox", ["cat", "/etc/passwd"], name="kept")
+    before = b"".join(part.data for part in engine.logs("kept"))
+    layers = Path(fresh_store.layout.layers)
+    await_that(lambda: not [*layers.glob("*/unsynced")], 60)
+    for file in layers.glob("*/fs/etc/passwd"):
+        file.write_bytes(b"")
+        (file.parents[2] / "unsynced").symlink_to("an earlier boot")
+    fresh_store.quit()
+    again = fresh_store.engine()
+    again.start("kept")
+    again.wait("kept")
+    assert b"".join(part.data for part in again.logs("kept")) == 2 * before

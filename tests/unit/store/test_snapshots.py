@@ -10,18 +10,19 @@ import stat
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nbcontainer.errors import Corrupt, DigestMismatch, NotFound
-from nbcontainer.linux import syscalls
+from nbcontainer.linux import process, syscalls
 from nbcontainer.spec.digest import Digest, sha256
 from nbcontainer.spec.image import chain_ids
 from nbcontainer.store import jobs
 from nbcontainer.store.blobs import Blobs
 from nbcontainer.store.layout import Layout
-from nbcontainer.store.snapshots import Snapshot, is_unpacked, snapshotter
+from nbcontainer.store.snapshots import UNSYNCED, Snapshot, is_unpacked, layer_files, snapshotter
 from nbcontainer.store.tree import open_directory, remove_tree
 from tests.idmaps import modes, outside, run_as
 from tests.tars import listing, member, tar
@@ -330,6 +331,38 @@ def test_a_layer_in_another_backends_form_is_unpacked_anew(case: Case) -> None:
     case.unpack(LOWER)
     assert case.run(lambda: is_unpacked(case.layout, chain[0], other))
     assert case.run(lambda: os.listdir(case.layout.tmp)) == []
+
+
+def test_a_layer_that_was_not_on_the_disk_when_the_machine_went_down_is_unpacked_anew(
+    case: Case,
+) -> None:
+    (layer,) = case.unpack(LOWER)
+    mark = f"{case.layout.layer(layer)}/{UNSYNCED}"
+    files = Path(layer_files(case.layout, layer))
+    file = next(path for path in files.rglob("*") if path.is_file() and path.stat().st_size)
+    before = file.read_bytes()
+
+    def go_down() -> bool:
+        os.truncate(file, 0)
+        os.unlink(mark)
+        os.symlink("an earlier boot", mark)
+        return is_unpacked(case.layout, layer, case.backend)
+
+    assert os.readlink(mark) == process.boot_id()
+    assert not case.run(go_down)
+    case.unpack(LOWER)
+    assert file.read_bytes() == before
+    assert case.run(lambda: os.listdir(case.layout.tmp)) == []
+
+
+def test_a_layer_on_the_disk_outlives_the_boot(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    (layer,) = case.unpack(LOWER)
+    for was_there in (True, False):
+        done = {"chain_id": layer, "was_there": was_there}
+        case.run(lambda done=done: jobs.AFTERWARDS["unpack_layer"](case.layout, done))
+        assert os.path.islink(f"{case.layout.layer(layer)}/{UNSYNCED}") == was_there
+    monkeypatch.setattr(process, "boot_id", lambda: "a later boot")
+    assert case.run(lambda: is_unpacked(case.layout, layer, case.backend))
 
 
 def test_a_missing_layer_is_said_and_leaves_nothing(case: Case) -> None:
