@@ -24,6 +24,7 @@ from ..store.archive import import_layer
 from ..store.images import BUILTIN_LABEL, SIZE_NOTE, Image
 from ..units import rfc3339
 from .archives import Source, opened
+from .create import unpack_layers
 from .host import Host
 from .images import attributes, tag_reference
 from .queries import id_base
@@ -90,8 +91,7 @@ def _base(host: Host, config: RuntimeConfig) -> Image:
 
 def _layer(host: Host, config: RuntimeConfig) -> Descriptor | None:
     """Store the container's changes as a layer; None if there are none."""
-    if not os.path.exists(host.layout.container(config.id, "plan.json")):
-        return None  # it never ran
+    unpack_layers(host, config)
     found = host.runtime.job(
         "commit_layer",
         container=config.id,

@@ -94,8 +94,7 @@ def diff(host: Host, name: str) -> Table:
     """Return what a container added (A), changed (C) and deleted (D)."""
     container_id = host.containers.resolve(name)
     config = host.containers.config(container_id)
-    if not os.path.exists(host.layout.container(container_id, "plan.json")):
-        return Table("change", view.DIFF_COLUMNS, (), template=view.DIFF_TEMPLATE)
+    creating.unpack_layers(host, config)
     found = host.runtime.job(
         "diff",
         container=container_id,

@@ -114,6 +114,8 @@ def place(source: Thing, target: Thing, where: str = "") -> Placed:
     is_directory = source.kind == "directory"
     if source.asserts_directory and not is_directory:
         raise InvalidArgument(f"{source.path}: not a directory")
+    if source.kind == "device":
+        raise InvalidArgument(f"cannot copy {source.path}: it is a device")
     if target.kind in _GOT:
         what = (
             f'destination "{where}:{target.path}"'

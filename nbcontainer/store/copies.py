@@ -61,6 +61,12 @@ def container_out(
         if not found["kind"]:
             raise NotFound(f"Could not find the file {path} in container {tree['shown']}")
         true = os.fsencode(found["path"])
+        for mount in mounted:
+            if mount.fstype in _MADE_UP and true.startswith(os.fsencode(mount.target[1:]) + b"/"):
+                raise NotFound(
+                    f"Could not find the file {path} in container {tree['shown']}",
+                    f"Linux makes it up as it is read: exec {tree['shown']} cat {path}",
+                )
         closed = _made_up(mounted, true)
         return _write(top, true, os.fsencode(name), fds[0], owners=owners, closed=closed)
     finally:

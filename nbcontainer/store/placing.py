@@ -39,7 +39,8 @@ def place(read: Callable[[int], bytes], into: int, *, name: bytes, owners: str) 
     Every entry lies under its first part, which becomes `name`; with the name b"" it is left out.  On
     failure what was placed stays.
 
-    Raises: InvalidArgument (a file over a directory or the other way), Corrupt, NoSpace.
+    Raises: InvalidArgument (a file over a directory or the other way; devices, once all else is there),
+    Corrupt, NoSpace.
     """
     work = _Placing(into, name, owners)
     before = os.umask(0)
@@ -56,6 +57,10 @@ def place(read: Callable[[int], bytes], into: int, *, name: bytes, owners: str) 
     finally:
         work.root.forget()
         os.umask(before)
+    if work.devices:
+        more = len(work.devices) - 1
+        which = shown(work.devices[0][:200]) + (f" and {more} more" if more else "")
+        raise InvalidArgument(f"cannot copy devices: {which}", "All else was copied.")
     return work.entries, work.size_bytes
 
 
@@ -67,6 +72,8 @@ class _Placing:
         self._owners = owners
         self._times: dict[bytes, int] = {}
         self.entries = self.size_bytes = 0
+        # a device is the host's or the container's own, and is not copied
+        self.devices: list[bytes] = []
 
     def _target(self, name: bytes) -> bytes:
         path = inside(name)
@@ -127,7 +134,8 @@ class _Placing:
             _unlink(parent, name)
             os.mkfifo(name, 0o600, dir_fd=parent)
             self._dress(parent, name, entry)
-        # a device is the host's or the container's own, and is not copied
+        else:
+            self.devices.append(path)
 
     def _file(self, parent: int, name: bytes, entry: Entry, reader: TarReader) -> None:
         """Write a file beside, then let it take its name: nobody sees half of it."""

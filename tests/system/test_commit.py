@@ -33,6 +33,19 @@ def out(engine: Engine, image: str, script: str, **flags: Any) -> str:
     return str(done.text)
 
 
+def test_what_was_copied_into_a_container_that_never_ran_is_committed(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "greeting").write_text("hello\n")
+    engine.create("toolbox", ["true"], name="made")
+    assert len(engine.diff("made")) == 0
+    assert len(engine.commit("made", "plain:1").id) > 12
+    engine.cp(str(tmp_path / "greeting"), "made:/srv/greeting")
+    assert engine.diff("made")["Path"] == ["/srv", "/srv/greeting"]
+    engine.commit("made", "greeting:1")
+    assert out(engine, "greeting:1", "cat /srv/greeting") == "hello\n"
+
+
 def content(store: Store) -> set[str]:
     """What the store holds: blobs, index, and what is half-made."""
     home = store.layout.home

@@ -288,6 +288,38 @@ def test_the_whole_container_comes_out_but_what_linux_makes_up(
     assert list((tmp_path / "proc").iterdir()) == []
 
 
+def test_what_linux_makes_up_as_it_is_read_is_not_copied(engine: Engine, tmp_path: Path) -> None:
+    engine.run("toolbox", ["sleep", "1000"], name="box", detach=True, network="none")
+    for path in ("/proc/version", "/proc/1", "/proc/1/status", "/sys/kernel"):
+        with pytest.raises(NotFound, match=f"the file {path} in container box") as told:
+            engine.cp(f"box:{path}", str(tmp_path / "out"))
+        assert f"exec box cat {path}" in str(told.value.hint)
+    assert os.listdir(tmp_path) == []
+    engine.rm("box", force=True)
+
+
+def test_a_device_is_not_copied_and_that_is_said(
+    engine: Engine, container: str, look: Callable[[str], str], tree: Path, tmp_path: Path
+) -> None:
+    look("true")
+    with pytest.raises(InvalidArgument, match="cannot copy /dev/zero: it is a device"):
+        engine.cp(f"{container}:/dev/zero", str(tmp_path / "zero"))
+    with pytest.raises(InvalidArgument, match="cannot copy /dev/null: it is a device"):
+        engine.cp("/dev/null", f"{container}:/srv")
+    assert sorted(os.listdir(tmp_path)) == ["tree"]
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for name in ("d/null", "d/zero"):
+            device = tarfile.TarInfo(name)
+            device.type, device.devmajor, device.devminor = tarfile.CHRTYPE, 1, 3
+            archive.addfile(device)
+        archive.add(tree / "a", "d/a")
+    tar.seek(0)
+    with pytest.raises(InvalidArgument, match="cannot copy devices: .*d/null and 1 more"):
+        engine.cp(tar, f"{container}:/srv")
+    assert look("cat /srv/d/a; ls /srv/d") == "helloa\n"
+
+
 def test_scratch_space_comes_out_if_it_is_asked_for(engine: Engine, tmp_path: Path) -> None:
     engine.run("toolbox", ["sleep", "1000"], name="tmp", tmpfs="/scratch", detach=True)
     engine.exec("tmp", ["sh", "-c", "echo kept > /scratch/f"])

@@ -109,8 +109,9 @@ def test_nothing_is_a_whiteout_here(into: Path) -> None:
     assert sorted(os.listdir(into)) == [".wh..wh..opq", ".wh.f", "f"]
 
 
-def test_devices_are_left_out(into: Path) -> None:
-    put(into, [member("null", "char", devmajor=1, devminor=3), member("f", data=b"x")])
+def test_devices_are_left_out_and_named_once_all_else_is_there(into: Path) -> None:
+    with pytest.raises(InvalidArgument, match="cannot copy devices: null$"):
+        put(into, [member("null", "char", devmajor=1, devminor=3), member("f", data=b"x")])
     assert os.listdir(into) == ["f"]
 
 
