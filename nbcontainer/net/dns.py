@@ -71,9 +71,14 @@ class Names:
     def neighbour(self, asker: str, host: str) -> str:
         """Return the address that a container means by a host's name or address, "" for one outside.
 
-        It means its neighbours on its own networks, and itself by localhost.
+        It means its neighbours on all its networks, whichever it asks from, and itself by localhost.
         """
-        networks = [n for n, addresses in self._addresses.items() if asker in addresses]
+        networks = {
+            network_id: None
+            for own in self._owners.values()
+            if any(address == asker for _, address in own)
+            for network_id, _ in own
+        }
         if not networks:
             return ""
         host = host.rstrip(".").lower()
@@ -81,7 +86,7 @@ class Names:
             return asker
         if any(host in self._addresses[network_id] for network_id in networks):
             return host
-        found = self._look_up(host, networks)
+        found = self._look_up(host, tuple(networks))
         return found[0] if found else ""
 
     def answer(self, packet: bytes, networks: tuple[str, ...]) -> bytes | None:

@@ -211,10 +211,24 @@ class SpaceKeeper(Keeper):
 
     def _reach_neighbour(self, request: Any, number: int, extra: Descriptors) -> Answer:
         """Hand the proxy a socket inside, for what a container asks of its neighbours by way of it."""
-        address = self.names.neighbour(str(request["client"]), str(request["host"]))
+        host = str(request["host"])
+        address = self.names.neighbour(str(request["client"]), host)
         if not address:
-            return "", []
+            # the same address may be somebody's outside, who is not meant
+            return (host if self._is_inside(host) else ""), []
         return address, [self._space.stream_socket(v6=":" in address)]
+
+    def _is_inside(self, host: str) -> bool:
+        """Tell whether this is an address of one of the store's networks."""
+        import ipaddress  # seldom needed
+
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        with socket.socket(fileno=self._space.netlink_socket(netlink.ROUTE)) as sock:
+            netlink.prepare(sock)
+            return any(address in ipaddress.ip_network(r.destination) for r in links.routes(sock))
 
     def _watch_space(self) -> None:
         descriptor = self._space.fileno()

@@ -132,10 +132,17 @@ class WayOut:
             return any(link.name == _TAP and link.is_up for link in links.links(sock))
 
     def _neighbour(self, client: str, host: str) -> tuple[str, socket.socket] | None:
-        """In the proxy: return a container that a container means, and a socket that can reach it."""
+        """In the proxy: return a container that a container means, and a socket that can reach it.
+
+        None for who is outside.  Raises: proxy.Refused for an address of the store's that is no neighbour's.
+        """
+        from ..net.proxy import Refused
+
         with keeper_client.connect(self._run) as keeper:
             request = {"op": "neighbour", "client": client, "host": host}
             address, descriptors = keeper_client.ask(keeper, request)
+        if address and not descriptors:
+            raise Refused("502 Bad Gateway", f"{host} is on none of this container's networks")
         return (str(address), socket.socket(fileno=descriptors[0])) if descriptors else None
 
     def _proxy(self, listen: Callable[[int], socket.socket]) -> None:

@@ -453,6 +453,36 @@ def test_starts_and_ends_are_events_of_the_networks(engine):
     assert kept == once * 2
 
 
+FETCH = """
+import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(sys.argv[1], timeout=20).status)
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode().strip())
+"""
+
+
+@needs("user")
+def test_by_way_of_the_proxy_a_container_reaches_its_own_networks_and_no_other(engine):
+    for name in ("s1", "s2"):
+        engine.network_create(name)
+    engine.run("python", ["python3", "-m", "http.server"], detach=True, name="api", network="s2")
+    if "by a proxy" not in engine.inspect("s2", type="network")["WayOut"]:
+        pytest.skip("this host has a better way out")
+    address = place(engine, "api", "s2")["IPAddress"]
+
+    def fetch(host, *on):
+        flags = {"network": list(on), "rm": True}
+        command = ["python3", "-c", FETCH, f"http://{host}:8000/"]
+        return engine.run("python", command, **flags).text.strip()
+
+    wait_until(lambda: fetch("api", "s2") == "200", "the server answers")
+    for host in ("api", address):
+        assert fetch(host, "s1", "s2") == fetch(host, "s2", "s1") == "200"
+    assert fetch(address, "s1").endswith(f"{address} is on none of this container's networks")
+    engine.rm("api", force=True)
+
+
 def test_a_neighbour_is_pinged_without_a_capability(engine):
     engine.network_create("front")
     sleeper(engine, "web", network="front")

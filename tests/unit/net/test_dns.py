@@ -133,3 +133,10 @@ def test_a_neighbour_is_meant_by_name_or_address_and_oneself_by_localhost(names)
     assert names.neighbour("10.0.0.3", "db") == names.neighbour("10.0.0.3", "10.1.0.2") == ""
     assert names.neighbour("10.0.0.3", "www.example.test") == ""
     assert names.neighbour("192.0.2.1", "web") == ""
+
+
+def test_who_is_on_two_networks_means_the_neighbours_on_both(names):
+    names.add("c", [endpoint(FRONT, "front", "10.0.0.3"), endpoint(BACK, "back", "10.1.0.3")])
+    for asker in ("10.0.0.3", "10.1.0.3"):
+        assert names.neighbour(asker, "web") == "10.0.0.2"
+        assert names.neighbour(asker, "db") == names.neighbour(asker, "10.1.0.2") == "10.1.0.2"
