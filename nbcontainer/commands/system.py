@@ -148,12 +148,13 @@ def df(engine: Any, args: Args) -> Table | Text:
     ),
 )
 def prune(engine: Any, args: Args) -> Text:
-    """Remove what nothing uses."""
+    """Remove the containers, networks and images, on demand the volumes, too, that nothing uses."""
     images = "images without at least one container associated to them"
     warning = "\n".join(
         [
             "This will remove:",
             "  - all stopped containers",
+            "  - all networks not used by at least one container",
             *(["  - all anonymous volumes not used by at least one container"] * args.volumes),
             f"  - all {images if args.all else 'dangling images'}",
             "",

@@ -331,7 +331,7 @@ class Engine(ImageVerbs, NetworkVerbs, Sight):
         return usage.df(self.host, verbose=verbose)
 
     def system_prune(self, *, all: bool = False, volumes: bool = False, filter: Any = None) -> Text:
-        """Remove what nothing uses: stopped containers, nameless images (`all`: unused ones), volumes."""
+        """Remove what nothing uses: containers, networks, images (`all`: with a name, too), volumes."""
         from . import usage
 
         return usage.prune(self.host, all=all, with_volumes=volumes, filter=filter)

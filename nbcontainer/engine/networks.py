@@ -18,9 +18,10 @@ from ..errors import (
     StillInUse,
 )
 from ..net import nat
-from ..results import Table, Text
+from ..results import Pruned, Table, Text
 from ..runtime import opening, rewiring, wire
 from ..runtime.networks import store_key
+from ..runtime.plan import shared_id
 from ..runtime.planner_network import may_connect
 from ..spec.create import words
 from ..spec.filters import NETWORK_KEYS, NETWORK_PRUNE_KEYS, network_test, parse_filters, prune_test
@@ -171,7 +172,7 @@ def _still_used(network: Network, members: Sequence[tuple[str, str, Endpoint]]) 
     )
 
 
-def prune(host: Host, *, filter: Any) -> Text:
+def prune(host: Host, *, filter: Any) -> Pruned:
     """Remove the networks that no container is on, running or not."""
     fits = prune_test(parse_filters(filter, NETWORK_PRUNE_KEYS), host.now_ns())
     used = _users(host)
@@ -186,7 +187,8 @@ def prune(host: Host, *, filter: Any) -> Text:
                 continue  # somebody came, or was faster
             removed.append(network.name)
     host.publish("network", "prune", "", reclaimed="0")
-    return Text(["Deleted Networks:", *removed, ""] if removed else [])
+    said = ["Deleted Networks:", *removed, ""] if removed else []
+    return Pruned("Networks", removed, 0, said)
 
 
 def _users(host: Host) -> Mapping[str, list[str]]:
@@ -205,6 +207,11 @@ def connect(host: Host, network: str, container: str, *, alias: Any, ip: str, ip
     """
     container_id = host.containers.resolve(container)
     config = networking.current(host, creating.of_today(host, container_id))
+    if shared_id(config.namespaces.network):
+        raise Denied(
+            "container sharing network namespace with another container or host cannot be connected "
+            "to any other network"
+        )
     if network in (HOST, NONE) or not may_connect(config):
         raise Denied(
             "container cannot be disconnected from host network or connected to host network"

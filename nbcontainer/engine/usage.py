@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InvalidArgument
@@ -13,7 +14,7 @@ from ..units import human_bytes
 from ..views import image as image_view
 from ..views import system as view
 from ..views.volume import volume_row
-from . import images, queries, system, volumes
+from . import images, networks, queries, system, volumes
 from .host import Host
 
 
@@ -44,11 +45,17 @@ class Usage:
             for chain_id, size in self.layers_of(image).items():
                 self.layers[chain_id] = size
                 self.sharing[chain_id] = self.sharing.get(chain_id, 0) + 1
+        self.blobs = self.blobs_of(self.images)
 
     def layers_of(self, image: Image) -> dict[str, int]:
         """Return the bytes of each layer of an image."""
         chain = map(str, chain_ids(image.config.diff_ids))
         return dict(zip(chain, self.host.images.layer_sizes(image), strict=True))
+
+    @staticmethod
+    def blobs_of(images: Iterable[Image]) -> dict[str, int]:
+        """Return the bytes of each layer as it travels, which lies beside its files."""
+        return {str(layer.digest): layer.size for image in images for layer in image.layers}
 
     def shared(self, image: Image) -> int:
         """Return the bytes that an image shares with others."""
@@ -63,21 +70,18 @@ def df(host: Host, *, verbose: bool) -> Table | Text:
 
 
 def _rows(found: Usage) -> list[dict[str, Any]]:
-    kept: set[str] = set()
-    for image in found.images:
-        if str(image.id) in found.used:
-            kept.update(found.layers_of(image))
-    total = sum(found.layers.values())
-    idle = total - sum(found.layers[chain_id] for chain_id in kept)
+    active = [image for image in found.images if str(image.id) in found.used]
+    kept = {chain_id for image in active for chain_id in found.layers_of(image)}
+    total = sum(found.layers.values()) + sum(found.blobs.values())
+    used = sum(found.layers[chain_id] for chain_id in kept) + sum(found.blobs_of(active).values())
     running = [config.id for config, state, _ in found.listing if state.status.is_alive]
     own = {container_id: pair[0] for container_id, pair in found.containers.items()}
     volume_total = sum(found.volume_sizes.values())
     unused = sum(
         size for name, size in found.volume_sizes.items() if name not in found.volume_users
     )
-    active = sum(str(image.id) in found.used for image in found.images)
     return [
-        view.usage_row("Images", len(found.images), active, total, idle),
+        view.usage_row("Images", len(found.images), len(active), total, total - used),
         view.usage_row(
             "Containers",
             len(found.listing),
@@ -163,12 +167,12 @@ def _volume_rows(found: Usage) -> list[dict[str, Any]]:
 
 
 def prune(host: Host, *, all: bool, with_volumes: bool, filter: Any) -> Pruned:
-    """Remove the containers that do not run, the images without a name (`all`: without a container), and
-    with `with_volumes` the anonymous volumes that no container uses."""
+    """Remove the containers that do not run, the networks that no container is on, the images without a name
+    (`all`: without a container), and with `with_volumes` the anonymous volumes that no container uses."""
     filters = parse_filters(filter, PRUNE_KEYS)
     if with_volumes and "until" in filters:
         raise InvalidArgument('The "until" filter is not supported with "--volumes"')
-    done = [system.container_prune(host, filter=filter)]
+    done = [system.container_prune(host, filter=filter), networks.prune(host, filter=filter)]
     if with_volumes:
         done.append(volumes.prune(host, all=False, filter=filter))
     done.append(images.image_prune(host, all=all, filter=filter))
