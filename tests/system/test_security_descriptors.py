@@ -137,13 +137,19 @@ def test_the_notebooks_secrets_are_in_no_process_of_ours(
         running = engine.run("toolbox", ["sleep", "600"], detach=True)
         helpers = [int(line.split()[0]) for line in processes(fresh_store.folder)]
         pid = int(engine.inspect(running.id)[0]["State"]["Pid"])
-        assert len(helpers) >= 2
+        seen = 0
         for process in {*helpers, pid}:
-            assert not holds(process, canary.encode()), process
-            environment = Path(f"/proc/{process}/environ").read_bytes()
+            try:
+                held = holds(process, canary.encode())
+                environment = Path(f"/proc/{process}/environ").read_bytes()
+                targets = [os.readlink(e.path) for e in os.scandir(f"/proc/{process}/fd")]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a worker that has brought its layer to the disk and ended
+            seen += 1
+            assert not held, process
             assert canary.encode() not in environment
-            targets = [os.readlink(e.path) for e in os.scandir(f"/proc/{process}/fd")]
             assert str(tmp_path / "secret") not in targets
+        assert seen >= 3, "the zygote, the shim and the container's own process"
     assert len(heap) == 1000
     assert holds(os.getpid(), canary.encode()), "the search must be able to find it"
 
