@@ -315,6 +315,12 @@ def test_what_must_start_fast_loads_little(module):
     assert sorted(loaded & heavy) == []
 
 
+def test_what_forks_for_each_program_loads_no_module_that_works_in_every_child():
+    # each of these registers a function with os.register_at_fork: every page that it writes is copied
+    loaded = _loaded_by("import nbcontainer.runtime.beginning") - _loaded_by("pass")
+    assert sorted(loaded & {"threading", "random", "logging", "concurrent.futures"}) == []
+
+
 def test_importing_the_package_loads_nothing_of_it():
     loaded = {name for name in _loaded_by("import nbcontainer") if name.startswith("nbcontainer")}
     assert loaded == {"nbcontainer"}

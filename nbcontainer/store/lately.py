@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from _thread import allocate_lock
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -17,7 +17,8 @@ class Lately(Generic[T]):
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._noted_ns: dict[T, int] = {}
-        self._lock = threading.Lock()
+        # `threading` has work to do in each child that is forked, and the helper processes fork all the time
+        self._lock = allocate_lock()
 
     def note(self, thing: T) -> None:
         """Note that it happens now."""
