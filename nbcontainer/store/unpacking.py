@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import Corrupt, DigestMismatch, Unavailable
-from ..linux import process, syscalls
+from ..linux import inode_flags, process, syscalls
 from ..spec.digest import Digest
 from .attributes import copy_attributes
 from .blobs import Blobs
@@ -116,9 +116,7 @@ def _unpack(
     digests: tuple[str, str],
     options: UnpackOptions,
 ) -> Unpacked:
-    files = f"{layout.tmp}/{staging}/fs"
-    os.mkdir(files, 0o755)
-    into = open_directory(files)
+    into = _make_files(layout, staging)
     try:
         if sender is None:
             return _unpack_blob(layout, into, *digests, options)
@@ -127,6 +125,20 @@ def _unpack(
         return done
     finally:
         os.close(into)
+
+
+def _make_files(layout: Layout, staging: str) -> int:
+    """Make the directory for the layer's files, where no other layer was removed just now; return it open."""
+    base = open_directory(f"{layout.tmp}/{staging}")
+    try:
+        inode_flags.spread(base)
+        # by its name is it placed, so it has another one first
+        apart = os.urandom(16).hex()
+        os.mkdir(apart, 0o755, dir_fd=base)
+        os.rename(apart, "fs", src_dir_fd=base, dst_dir_fd=base)
+        return open_directory("fs", base)
+    finally:
+        os.close(base)
 
 
 class _Sender:
