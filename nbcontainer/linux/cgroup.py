@@ -173,7 +173,7 @@ def kill_all(mode: str, controllers: Controllers, sandbox: str) -> None:
         # No new process can begin from here on, so one list is the whole list.
         set_pids(mode, controllers, sandbox, 0)
     except OSError:
-        pass
+        pass  # no such controller here: the rounds below end what begins meanwhile
     for _ in range(100):
         living = [pid for pid in procs(mode, controllers, sandbox) if _kill(pid)]
         if not living:
@@ -194,7 +194,7 @@ def _thaw_quietly(mode: str, controllers: Controllers, sandbox: str) -> None:
     try:
         _set_frozen(mode, controllers, sandbox, False)
     except OSError:
-        pass
+        pass  # no freezer here, so nothing is frozen; or the group is gone
 
 
 def remove(mode: str, controllers: Controllers, sandbox: str) -> bool:

@@ -48,7 +48,7 @@ def wait(layout: Layout, descriptors: tuple[int, ...]) -> NoReturn:
         try:
             wire.send_bytes(foreman, DONE)
         except OSError:
-            pass
+            pass  # as above
     os._exit(0)
 
 

@@ -143,15 +143,15 @@ class Copy:
         if os.path.isdir(found.root):
             return found
         # not at the top: shims make overlays, and need none of this
-        from .tree import open_directory, remove_tree
+        from .tree import make_apart, open_directory, remove_tree
 
         base = open_directory(self._layout.container(container_id))
         try:
             with no_space("copy the image for the container"):
                 remove_tree(base, "rootfs.new")
-                os.mkdir("rootfs.new", 0o755, dir_fd=base)
+                target = make_apart("rootfs.new", base)
                 try:
-                    self._fill(base, found)
+                    self._fill(target, found)
                     os.rename("rootfs.new", "rootfs", src_dir_fd=base, dst_dir_fd=base)
                 except BaseException:
                     remove_tree(base, "rootfs.new")
@@ -160,12 +160,12 @@ class Copy:
             os.close(base)
         return found
 
-    def _fill(self, base: int, found: Snapshot) -> None:
+    def _fill(self, target: int, found: Snapshot) -> None:
+        """Copy the image into the open directory, and close it."""
         from .attributes import copy_attributes
         from .copying import copy_tree
         from .tree import open_directory
 
-        target = open_directory("rootfs.new", base)
         source = -1
         try:
             if not found.lowers:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 
 from ..errors import Corrupt
+from ..linux import inode_flags
 
 MAXIMUM_LINKS = 40
 # ".." restarts a walk, so links full of ".." would cost the square of their length.
@@ -62,6 +63,16 @@ def inside(name: bytes) -> bytes | None:
 def open_directory(name: bytes | str, dir_fd: int | None = None) -> int:
     """Open a directory, never through a link in the last component."""
     return os.open(name, _DIRECTORY, dir_fd=dir_fd)
+
+
+def make_apart(name: str, dir_fd: int) -> int:
+    """Make a directory for many files, placed where no others were removed just now; return it open."""
+    inode_flags.spread(dir_fd)
+    # the filesystem places it by its name: under its own it would come to the same place each time
+    by_chance = os.urandom(16).hex()
+    os.mkdir(by_chance, 0o755, dir_fd=dir_fd)
+    os.rename(by_chance, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    return open_directory(name, dir_fd)
 
 
 class Root:

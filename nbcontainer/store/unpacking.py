@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import Corrupt, DigestMismatch, Unavailable
-from ..linux import inode_flags, process, syscalls
+from ..linux import process, syscalls
 from ..spec.digest import Digest
 from .attributes import copy_attributes
 from .blobs import Blobs
@@ -23,7 +23,7 @@ from .layers import unpack
 from .layout import Layout
 from .snapshots import UNSYNCED, is_unpacked, layer_files
 from .streams import Uncompressed
-from .tree import open_directory
+from .tree import make_apart, open_directory
 from .tree import remove_tree as remove_files
 from .unpack_options import Unpacked, UnpackOptions
 
@@ -116,7 +116,11 @@ def _unpack(
     digests: tuple[str, str],
     options: UnpackOptions,
 ) -> Unpacked:
-    into = _make_files(layout, staging)
+    base = open_directory(f"{layout.tmp}/{staging}")
+    try:
+        into = make_apart("fs", base)
+    finally:
+        os.close(base)
     try:
         if sender is None:
             return _unpack_blob(layout, into, *digests, options)
@@ -125,20 +129,6 @@ def _unpack(
         return done
     finally:
         os.close(into)
-
-
-def _make_files(layout: Layout, staging: str) -> int:
-    """Make the directory for the layer's files, where no other layer was removed just now; return it open."""
-    base = open_directory(f"{layout.tmp}/{staging}")
-    try:
-        inode_flags.spread(base)
-        # by its name is it placed, so it has another one first
-        apart = os.urandom(16).hex()
-        os.mkdir(apart, 0o755, dir_fd=base)
-        os.rename(apart, "fs", src_dir_fd=base, dst_dir_fd=base)
-        return open_directory("fs", base)
-    finally:
-        os.close(base)
 
 
 class _Sender:
@@ -225,8 +215,7 @@ def _join(layout: Layout, staging: str, lower: int, whiteouts: bool) -> None:
     opened = [base]
     try:
         os.rename("fs", "own", src_dir_fd=base, dst_dir_fd=base)
-        os.mkdir("fs", 0o755, dir_fd=base)
-        own, files = open_directory("own", base), open_directory("fs", base)
+        own, files = open_directory("own", base), make_apart("fs", base)
         opened += [own, files]
         if lower >= 0:
             copy_tree(lower, files, link=True)

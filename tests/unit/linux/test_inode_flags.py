@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import struct
@@ -7,37 +8,39 @@ import pytest
 
 from nbcontainer.linux import inode_flags
 
-GETFLAGS, TOPDIR, NO_DUMP = 0x80086601, 0x00020000, 0x00000040
+GET, SET, TOPDIR, NO_DUMP = 0x80086601, 0x40086602, 0x00020000, 0x00000040
 
 
-def flags_of(fd: int) -> int:
-    return int(struct.unpack("i", fcntl.ioctl(fd, GETFLAGS, struct.pack("i", 0)))[0])
+def test_the_mark_is_added_to_what_the_directory_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def linux(fd: int, request: int, argument: bytes) -> bytes:
+        asked.append((fd, request, struct.unpack("i", argument)[0]))
+        return struct.pack("i", NO_DUMP)
+
+    monkeypatch.setattr(fcntl, "ioctl", linux)
+    inode_flags.spread(7)
+    assert asked == [(7, GET, 0), (7, SET, NO_DUMP | TOPDIR)]
 
 
-def test_a_directory_is_marked_and_keeps_its_other_flags(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refuses", [GET, SET])
+def test_a_filesystem_that_refuses_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, refuses: int
+) -> None:
+    def linux(fd: int, request: int, argument: bytes) -> bytes:
+        if request == refuses:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return argument
+
+    monkeypatch.setattr(fcntl, "ioctl", linux)
+    inode_flags.spread(7)
+
+
+@pytest.mark.needs("ext4")
+def test_ext4_keeps_the_mark(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
-        try:
-            fcntl.ioctl(fd, 0x40086602, struct.pack("i", flags_of(fd) | NO_DUMP))
-        except OSError as error:
-            pytest.skip(f"this filesystem keeps no inode flags: {error}")
         inode_flags.spread(fd)
-        assert flags_of(fd) & NO_DUMP
-        if flags_of(fd) & TOPDIR == 0:
-            pytest.skip("this filesystem places directories in its own way")
+        assert struct.unpack("i", fcntl.ioctl(fd, GET, bytes(4)))[0] & TOPDIR
     finally:
         os.close(fd)
-
-
-def test_where_there_are_no_flags_nothing_happens() -> None:
-    fd = os.open("/proc/self", os.O_RDONLY)
-    try:
-        inode_flags.spread(fd)
-    finally:
-        os.close(fd)
-    ours, theirs = os.pipe()
-    try:
-        inode_flags.spread(ours)
-    finally:
-        os.close(ours)
-        os.close(theirs)

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from nbcontainer.errors import Corrupt
-from nbcontainer.store.tree import Root, clean, limit_depth, open_directory, remove_tree, shown
+from nbcontainer.store.tree import (
+    Root,
+    clean,
+    limit_depth,
+    make_apart,
+    open_directory,
+    remove_tree,
+    shown,
+)
 
 
 @pytest.fixture
@@ -155,3 +163,22 @@ def test_names_that_are_no_text_are_removed(tmp_path: Path, base: int) -> None:
     os.makedirs(os.fsencode(tmp_path) + b"/t/\xff\xfe/\n")
     remove_tree(base, b"t")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_directory_that_is_made_apart_has_its_name_and_is_open(base: int) -> None:
+    fd = make_apart("files", base)
+    assert os.path.samestat(os.fstat(fd), os.stat("files", dir_fd=base))
+    os.close(fd)
+    assert os.listdir(base) == ["files"]
+
+
+@pytest.mark.needs("ext4")
+def test_what_is_made_apart_comes_to_another_place_each_time(base: int) -> None:
+    places = set()
+    for _ in range(16):
+        fd = make_apart("files", base)
+        places.add(os.fstat(fd).st_ino)
+        os.close(fd)
+        remove_tree(base, "files")
+    # ext4 gives a removed directory's place to the next at once, unless it is sent elsewhere
+    assert max(places) - min(places) > 10_000

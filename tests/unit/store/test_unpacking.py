@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -126,26 +125,3 @@ def test_a_lower_layer_that_never_comes_is_said(layout: Layout) -> None:
 
     with pytest.raises(Corrupt, match="a layer below"):
         receive(layout, send, below=[BELOW])
-
-
-def test_layers_are_placed_apart_from_each_other(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # ext4 places a directory below a marked one by the hash of its name: it must not be the same each time
-    made: list[str] = []
-    mkdir = os.mkdir
-
-    def noted(name: str, *mode: int, **where: Any) -> None:
-        made.append(str(name))
-        mkdir(name, *mode, **where)
-
-    monkeypatch.setattr(os, "mkdir", noted)
-    for layer in (BASE, LAYER):
-        receive(
-            layout,
-            lambda pipes, layer=layer: pipes.send(reader(layer), "sha256:x", sha256(layer)),
-            chain_id=sha256(layer),
-        )
-        assert os.listdir(layout.layer(sha256(layer))).count("fs") == 1
-    apart = [name for name in made if re.fullmatch("[0-9a-f]{32}", name)]
-    assert len(set(apart)) == 2
