@@ -6,8 +6,6 @@ import json
 import re
 import subprocess
 
-import pytest
-
 from nbcontainer.units import human_duration
 from tests.needs import needs
 from tests.source import PACKAGE
@@ -16,14 +14,8 @@ JS = PACKAGE / "panels" / "js"
 STATIC = PACKAGE / "panels" / "static"
 
 
-def modules_are_there() -> bool:
-    return (JS / "node_modules").is_dir()
-
-
-@needs("node")
+@needs("node", "front-end")
 def test_the_built_files_are_those_that_the_sources_make(tmp_path):
-    if not modules_are_there():
-        pytest.skip("the front end's tools are not installed (npm ci in nbcontainer/panels/js)")
     subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=JS, check=True, timeout=120)
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert made.keys() == {path.name for path in STATIC.iterdir()}

@@ -3,12 +3,11 @@
 import pytest
 
 from tests.browser.test_explorer import DOCUMENT, SHOW, STATIC
+from tests.needs import needs
 from tests.source import PACKAGE
 
 AXE = PACKAGE / "panels" / "js" / "node_modules" / "axe-core" / "axe.min.js"
-pytestmark = pytest.mark.skipif(
-    not AXE.exists(), reason="axe-core is not installed (npm ci in nbcontainer/panels/js)"
-)
+pytestmark = needs("browser", "front-end")
 ACTIONS = [
     {"id": "stop", "label": "Stop", "words": ["stop"], "ending": [], "states": ["running"],
      "needs": "some", "confirm": False, "where": "here"},

@@ -6,8 +6,9 @@ import pytest
 
 from tests.browser.test_accessibility import BOARD, row
 from tests.browser.test_explorer import STATIC
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 ACTIONS = [
     {"id": "pause", "label": "Pause", "words": ["pause"], "ending": [], "states": ["running"],
      "needs": "some", "confirm": False, "where": "here"},

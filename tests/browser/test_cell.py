@@ -1,8 +1,8 @@
 """What a cell changed stands folded below it."""
 
-import pytest
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 
 
 def test_a_cell_that_changed_files_says_so_and_one_that_did_not_is_silent(notebook, engine):

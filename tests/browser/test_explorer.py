@@ -1,11 +1,10 @@
 """The layer explorer, in a bare page: what it draws does not depend on a notebook."""
 
-import pytest
-
 from tests.browser.jupyter import keep_shot
+from tests.needs import playwright
 from tests.source import PACKAGE
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 STATIC = PACKAGE / "panels" / "static"
 # the few things of a widget's model that a still widget asks
 SHOW = """async ([source, state]) => {

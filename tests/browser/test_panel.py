@@ -1,8 +1,8 @@
 """The panel: all of it on one screen, in both themes."""
 
-import pytest
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 
 TALKER = ["sh", "-c", "echo out; echo -e '\\033[32mgreen\\033[0m'; echo err >&2; exec sleep 600"]
 

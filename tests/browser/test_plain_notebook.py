@@ -1,10 +1,9 @@
 """Jupyter Notebook 7 beside JupyterLab: the same widgets in another page."""
 
-import pytest
-
 from tests.browser.jupyter import PlainNotebook
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 
 SLEEPER = ["sleep", "600"]
 

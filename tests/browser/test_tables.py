@@ -2,9 +2,9 @@
 
 import re
 
-import pytest
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 
 SLEEPER = ["sleep", "600"]
 

@@ -5,8 +5,9 @@ import hashlib
 import pytest
 
 from tests.browser.test_explorer import SHOW, STATIC
+from tests.needs import playwright
 
-expect = pytest.importorskip("playwright.sync_api").expect
+expect = playwright().expect
 
 # from a few lines to nearly all of ten megabytes
 MEGABYTES_A_SECOND = """el => new Promise((done) => {

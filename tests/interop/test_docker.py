@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from nbcontainer.engine import Engine
-from tests.needs import needs
+from tests.needs import lacks, needs
 
 pytestmark = needs("userns", "root", "docker", "dockerd", "unshare")
 
@@ -63,7 +63,7 @@ def docker() -> Iterator[Docker]:
         while True:
             if process.poll() is not None or time.monotonic() > deadline:
                 with open(f"{folder}/log") as log_text:
-                    pytest.skip(f"dockerd does not start here: {log_text.read()[-300:]}")
+                    lacks("docker", f"dockerd does not start here: {log_text.read()[-300:]}")
             try:
                 call("version")
                 break

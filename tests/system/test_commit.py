@@ -21,7 +21,7 @@ from nbcontainer.errors import (
     InvalidArgument,
     ReferenceInvalid,
 )
-from tests.needs import needs
+from tests.needs import check, needs
 from tests.stores import Store
 
 pytestmark = needs("userns")
@@ -198,14 +198,12 @@ def test_a_running_container_is_paused_meanwhile_and_goes_on(engine: Engine) -> 
         if event.action == "die":
             break
     events.close()
-    if engine.host.features.cgroup.parent("freezer") is None:
-        pytest.skip("this host gives no freezer")
+    check("freezer")
     assert [a for a in actions if a != "kill"] == ["pause", "unpause", "commit", "commit", "die"]
 
 
 def test_a_paused_container_stays_paused(engine: Engine) -> None:
-    if engine.host.features.cgroup.parent("freezer") is None:
-        pytest.skip("this host gives no freezer")
+    check("freezer")
     engine.run("toolbox", ["sleep", "1000"], name="still", detach=True)
     engine.pause("still")
     engine.commit("still", "still")

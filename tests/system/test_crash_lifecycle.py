@@ -259,11 +259,9 @@ def test_the_shortest_patience_of_several_stops_counts_and_no_timer_hits_the_nex
     assert (found.status.value, found.pid) == ("running", first)
 
 
-@needs("cgroup")
+@needs("freezer")
 def test_a_frozen_container_can_be_killed_stopped_and_removed(store: Store) -> None:
     engine = store.engine()
-    if engine.host.features.cgroup.parent("freezer") is None:
-        pytest.skip("no freezer here")
     for number, end in enumerate(
         (
             lambda n: engine.kill(n),

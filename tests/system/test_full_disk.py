@@ -24,6 +24,7 @@ from nbcontainer.store.images import Images
 from nbcontainer.store.layout import Layout
 from nbcontainer.store.version import open_store
 from nbcontainer.store.volumes import Volumes
+from tests.needs import lacks
 
 REFUSED = 77
 
@@ -76,7 +77,7 @@ def on_a_small_disk(layout: Layout) -> Callable[[Callable[[], object]], None]:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if code == REFUSED:
-            pytest.skip("this host lets us mount nothing")
+            lacks("userns", "this host lets us mount nothing")
         assert code == 0
 
     return run

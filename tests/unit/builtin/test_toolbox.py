@@ -5,6 +5,7 @@ import pytest
 
 from nbcontainer.builtin import toolbox
 from nbcontainer.builtin.libraries import Loader
+from tests.needs import lacks
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_users_that_images_name_are_known():
 def test_the_ping_of_iputils_is_taken_and_another_says_what_it_needs(tmp_path):
     (tmp_path / "busybox").symlink_to(os.path.realpath(toolbox.which("busybox") or "/none"))
     if not toolbox.static_busybox(Loader(), str(tmp_path)):
-        pytest.skip("this host has no static busybox")
+        lacks("busybox", "none that is static")
     assert "--cap-add NET_RAW" in toolbox.tree(Loader(), str(tmp_path))["/bin/ping"].data.decode()
     (tmp_path / "ping").write_bytes(b"from iputils 20221126")
     (tmp_path / "ping").chmod(0o755)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nbcontainer.linux import cgroup, cgroup_above, cgroup_discovery, mounts, process
+from tests.needs import lacks
 
 Group = tuple[str, tuple[tuple[str, str], ...], str]
 
@@ -22,7 +23,7 @@ Group = tuple[str, tuple[tuple[str, str], ...], str]
 def group() -> Iterator[Group]:
     found = cgroup_discovery.host()
     if found.mode == "none":
-        pytest.skip(f"no control groups here: {found.blocker}")
+        lacks("cgroup", found.blocker)
     found = cgroup_discovery.prepare(found)
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield found.mode, found.parents, name

@@ -11,6 +11,7 @@ import pytest
 from nbcontainer.linux import cgroup_above, cgroup_discovery, mounts
 from nbcontainer.linux.cgroup_discovery import discover, prepare
 from nbcontainer.spec.host import CgroupFeatures
+from tests.needs import needs
 
 V1 = ("memory", "pids", "cpu,cpuacct", "cpuset", "freezer")
 
@@ -76,7 +77,7 @@ def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert found.blocker == f"memory: {tmp_path}/memory/job: No such file or directory"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@needs("user")
 def test_v1_that_belongs_to_root_is_of_no_use_to_a_user(tmp_path: Path) -> None:
     own, table = v1_host(tmp_path)
     for names in V1:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 
-import pytest
-
 from nbcontainer.linux.numbers import NUMBERS
+from tests.needs import lacks
 
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
 # Calls that are younger than the libseccomp of a stable distribution may be unknown to it.
@@ -17,7 +16,7 @@ _UNKNOWN = -1
 def test_the_numbers_are_those_of_libseccomp() -> None:
     path = ctypes.util.find_library("seccomp")
     if path is None:
-        pytest.skip("libseccomp is not installed")
+        lacks("pyseccomp", "libseccomp is not installed")
     resolve = ctypes.CDLL(path).seccomp_syscall_resolve_name_arch
     resolve.argtypes = (ctypes.c_uint32, ctypes.c_char_p)
     compared = 0

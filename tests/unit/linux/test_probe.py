@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nbcontainer.linux.probe import FIRST_ID, ID_COUNT, LAST_ID, choose_id_base, taken_ids
+from tests.needs import needs
 
 CODE = """
 import json, os, sys, time
@@ -66,7 +67,7 @@ def probe(home: Path, count: int) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has the right to it")
+@needs("root")
 def test_root_has_a_range_of_its_own_and_shifts_layers_into_it(tmp_path: Path) -> None:
     found = probe(tmp_path, 0)
     assert (found["id_mode"], found["id_base"], found["id_count"]) == ("root", FIRST_ID, ID_COUNT)
@@ -74,7 +75,7 @@ def test_root_has_a_range_of_its_own_and_shifts_layers_into_it(tmp_path: Path) -
     assert found["snapshotter"] in ("overlay", "copy")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="newuidmap's work, done by root here")
+@needs("root")
 def test_many_ids_are_the_containers_own(tmp_path: Path) -> None:
     found = probe(tmp_path, 1001)
     assert (found["id_mode"], found["id_base"], found["id_count"]) == ("subuid", 0, 1001)

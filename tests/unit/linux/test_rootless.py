@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from nbcontainer.linux import rootless
+from tests.needs import needs
 
 CODE = """
 import os, sys
@@ -47,9 +48,8 @@ def test_without_the_helpers_there_is_one_id_and_the_reason() -> None:
     ]
 
 
+@needs("newgidmap")
 def test_a_helper_that_refuses_leaves_one_id_and_its_own_words() -> None:
-    if rootless.which("newgidmap") is None:
-        pytest.skip("newgidmap is not installed")
     # A range that nobody was given, claimed by a file that is not the host's.
     before = (
         "rootless._text = lambda p: open(p).read() if p[:5] == '/proc' else 'x:2000000000:9'\n"

@@ -16,6 +16,7 @@ from nbcontainer.linux.capabilities import ALL, DEFAULT
 from nbcontainer.linux.seccomp import ALLOW, ARCHITECTURES, ERRNO, KILL_PROCESS, KILL_THREAD
 from nbcontainer.linux.seccomp_json import parse_profile
 from nbcontainer.linux.syscall_numbers import NUMBERS
+from tests.needs import check, lacks
 from tests.oracles.filters import MACHINES, Filter, edges, libseccomp_program, model
 
 PODMANS = Path("/usr/share/containers/seccomp.json")
@@ -128,8 +129,8 @@ def test_podmans_own_profile_compiles_to_what_libseccomp_makes_of_it(
     machine: str, capabilities: tuple[str, ...]
 ) -> None:
     if not PODMANS.exists():
-        pytest.skip(f"no {PODMANS} on this host (package golang-github-containers-common)")
-    pytest.importorskip("pyseccomp", exc_type=(ImportError, RuntimeError))
+        lacks("podman", f"no {PODMANS} here (package golang-github-containers-common)")
+    check("pyseccomp")
     profile = parse_profile(PODMANS.read_text(), capabilities, machine)
     ours = Filter(seccomp.compile_profile(profile, machine))
     program, unknown = libseccomp_program(profile, machine)

@@ -21,6 +21,7 @@ from nbcontainer.linux.capabilities import ALL, DEFAULT
 from nbcontainer.linux.seccomp import ALLOW, ARCHITECTURES, ENOSYS, EPERM, ERRNO, KILL_PROCESS
 from nbcontainer.linux.seccomp_profile import default_profile
 from nbcontainer.linux.syscall_numbers import NUMBERS
+from tests.needs import check, lacks
 from tests.oracles.filters import (
     ARM,
     I386,
@@ -94,7 +95,7 @@ def test_all_numbers_and_argument_edges_are_answered_as_the_words_say(
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("held", CAPABILITY_SETS)
 def test_libseccomps_program_answers_alike_everywhere(machine: str, held: str) -> None:
-    pytest.importorskip("pyseccomp", exc_type=(ImportError, RuntimeError))
+    check("pyseccomp")
     profile = default_profile(CAPABILITY_SETS[held])
     ours = Filter(seccomp.compile_profile(profile, machine))
     compiled, unknown = libseccomp_program(profile, machine)
@@ -116,7 +117,7 @@ def test_libseccomps_program_answers_alike_everywhere(machine: str, held: str) -
 
 def test_nothing_is_allowed_that_podmans_profile_refuses_except_what_is_younger() -> None:
     if not PODMANS.exists():
-        pytest.skip(f"no {PODMANS} on this host (package golang-github-containers-common)")
+        lacks("podman", f"no {PODMANS} here (package golang-github-containers-common)")
     text = PODMANS.read_text()
     reference = Filter(seccomp.profile_program(text, DEFAULT, "x86_64"))
     ours = filter_for("x86_64")

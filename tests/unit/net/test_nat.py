@@ -1,10 +1,8 @@
-import shutil
 import subprocess
-
-import pytest
 
 from nbcontainer.net import nat, netlink
 from nbcontainer.net.nat import Published
+from tests.needs import needs
 from tests.netspace import in_own_network
 
 KEY = "abcde"
@@ -60,7 +58,7 @@ def test_all_of_it_is_idempotent_and_the_table_takes_everything_with_it():
     assert _with_table(work) == []
 
 
-@pytest.mark.skipif(shutil.which("nft") is None, reason="this host has no program nft")
+@needs("nft")
 def test_nft_reads_the_table_as_it_was_meant():
     def work(sock):
         nat.add_bridge(sock, KEY, "nbcabcde-000001")

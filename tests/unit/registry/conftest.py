@@ -1,9 +1,8 @@
 """A registry of each make, and a client for it."""
 
-import shutil
-
 import pytest
 
+from tests.needs import check
 from tests.registries import client, close_all, debian, ours
 
 
@@ -28,7 +27,6 @@ def each_client(request, tmp_path):
         with ours(tmp_path / "registry") as found:
             yield client(found.host)
         return
-    if shutil.which("docker-registry") is None:
-        pytest.skip("this host has no program docker-registry")
+    check("docker-registry")
     with debian(tmp_path) as host:
         yield client(host)

@@ -25,6 +25,7 @@ from nbcontainer.store.layout import Layout
 from nbcontainer.store.snapshots import UNSYNCED, Snapshot, is_unpacked, layer_files, snapshotter
 from nbcontainer.store.tree import open_directory, remove_tree
 from tests.idmaps import modes, outside, run_as
+from tests.needs import lacks
 from tests.tars import listing, member, tar
 
 CONTAINER = "c" * 64
@@ -139,7 +140,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
             try:
                 made.inside((), lambda root: None, "probe")
             except OSError as error:
-                pytest.skip(f"no overlay here: {error}")
+                lacks("overlay", str(error))
         yield made
     finally:
 
